@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -25,6 +25,7 @@ import httpx
 from sqlalchemy import text
 
 from bench.history import write_history
+from bench.peers.places import GONE
 from bench.peers.programs.holdgate import PRODUCTION
 from holdgate.core.db import Database
 from holdgate.embedded import postgres, valkey
@@ -127,8 +128,11 @@ def p95(times: list[float]) -> float:
 
 def cpu(pid: int) -> float:
     """Milliseconds that the threads of a process were on a processor (Linux)."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(each.read_text().split()[0]) for each in threads) / 1e6
+    spent = 0
+    for each in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(*GONE):
+            spent += int(each.read_text().split()[0])
+    return spent / 1e6
 
 
 def main() -> None:

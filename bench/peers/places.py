@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("BENCH_HOME", ".holdgate/bench"))  # another one: for two runs at the same time
 PEERS = Path(".holdgate/bench/peers")
 OWN = ("holdgate", "holdgate_stock", "bare", "arq")  # these find what they need in our environment
+GONE = (FileNotFoundError, ProcessLookupError)  # a process that ends while it is looked at: before its file, or in it
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
@@ -113,14 +114,14 @@ def _children(parent: int) -> Iterator[int]:
         try:
             if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
                 yield int(path.parent.name)
-        except FileNotFoundError:
+        except GONE:
             continue
 
 
 def _seconds(pid: int) -> float:
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-    except FileNotFoundError:
+    except GONE:
         return 0.0
 
 
