@@ -613,6 +613,17 @@ BEGIN
   RETURN found_;
 END $$;
 
+CREATE FUNCTION holdgate.holdgate_expected(sought tsquery, OUT hits double precision, OUT tasks double precision) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM task_words WHERE words @@ %L::tsquery', sought) INTO plan;
+  hits := (plan #>> '{0,Plan,Plan Rows}')::float8;
+  SELECT greatest(reltuples, 1) INTO tasks FROM pg_class WHERE oid = 'task_words'::regclass;
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_first_id(at timestamp with time zone, days integer) RETURNS uuid
     LANGUAGE sql STABLE
     AS $$
@@ -800,20 +811,20 @@ CREATE FUNCTION holdgate.holdgate_rarest(words text, otherwise tsquery, OUT soug
     AS $$
 DECLARE
   one tsquery;
-  plan json;
+  expected record;
 BEGIN
   FOR one IN
     SELECT holdgate_sought(l) || otherwise
     FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
     ORDER BY length(l) DESC, l LIMIT 8
   LOOP
-    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM task_words WHERE words @@ %L::tsquery', one) INTO plan;
-    IF hits IS NULL OR (plan #>> '{0,Plan,Plan Rows}')::float8 < hits THEN
+    expected := holdgate_expected(one);
+    tasks := expected.tasks;
+    IF hits IS NULL OR expected.hits < hits THEN
       sought := one;
-      hits := (plan #>> '{0,Plan,Plan Rows}')::float8;
+      hits := expected.hits;
     END IF;
   END LOOP;
-  SELECT greatest(reltuples, 1) INTO tasks FROM pg_class WHERE oid = 'task_words'::regclass;
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_refuse(from_state text, to_state text) RETURNS text
@@ -970,8 +981,8 @@ BEGIN
   SELECT t.id, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
   FROM task_log e
   CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
-  WHERE e.xid >= (SELECT f.upto FROM log_followers f WHERE f.name = 'words') AND e.from_state IS NULL
-    AND NOT EXISTS (SELECT FROM task_words w WHERE w.task_id = t.id OFFSET 0);
+  WHERE e.xid >= (SELECT f.upto FROM log_followers f WHERE f.name = 'words') AND e.xid < '18446744073709551615'::xid8
+    AND e.from_state IS NULL AND NOT EXISTS (SELECT FROM task_words w WHERE w.task_id = t.id OFFSET 0);
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_uuid7() RETURNS uuid

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.runs.states import STAGES, Stage
-from holdgate.stats.event_consumer import Window
+from holdgate.stats.event_consumer import BEYOND, Window
 
 _STATES = {"states": [state.value for state in STAGES], "stages": [stage.value for stage in STAGES.values()]}
 
@@ -87,10 +87,11 @@ _TIMES = text(
       FROM task_events e
       CROSS JOIN LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
       JOIN unnest(CAST(:states AS text[]), CAST(:stages AS text[])) AS s(state, stage) ON s.state = v.state
-      WHERE e.xid >= (SELECT upto FROM log_followers WHERE name = 'runs') AND e.run_id = ANY(CAST(:runs AS uuid[]))
+      WHERE e.xid >= (SELECT upto FROM log_followers WHERE name = 'runs') AND e.xid < BEYOND
+        AND e.run_id = ANY(CAST(:runs AS uuid[]))
     ) AS q
     GROUP BY q.run_id, q.stage
-    """
+    """.replace("BEYOND", BEYOND)
 )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.stats.event_consumer import bound_of
+from holdgate.stats.event_consumer import BEYOND, bound_of
 
 MOST = 100_000  # events folded in one transaction
 
@@ -55,11 +55,12 @@ _COUNTS = """
       SELECT {columns_l}, CAST(u.state AS text), u.n
       FROM (SELECT e.lane, v.state, sum(v.n) AS n
             FROM task_log e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
-            WHERE e.xid >= (SELECT upto FROM rollup) AND v.state IS NOT NULL GROUP BY 1, 2) AS u
+            WHERE e.xid >= (SELECT upto FROM rollup) AND e.xid < {beyond} AND v.state IS NOT NULL
+            GROUP BY 1, 2) AS u
       JOIN lanes l ON l.id = u.lane WHERE {where_l}) AS q
     GROUP BY {key} HAVING sum(n) <> 0
 """
-_TOTALS = {"folded": "task_totals", "columns": "c.queue, c.kind", "columns_l": "l.queue, l.kind"}
+_TOTALS = {"beyond": BEYOND, "folded": "task_totals", "columns": "c.queue, c.kind", "columns_l": "l.queue, l.kind"}
 _ALL = {**_TOTALS, "where_c": "true", "where_l": "true"}
 _OF_OWNER = {**_TOTALS, "where_c": "c.owner_id = :owner", "where_l": "l.owner_id = :owner"}
 _BY_STATE = text(_COUNTS.format(key="state", **_ALL))
@@ -68,7 +69,13 @@ _BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
 _BY_QUEUE_OF_OWNER = text(_COUNTS.format(key="queue, state", **_OF_OWNER))
 _BY_KIND = text(_COUNTS.format(key="queue, kind, state", **_ALL))
 _BY_KIND_OF_OWNER = text(_COUNTS.format(key="queue, kind, state", **_OF_OWNER))
-_RUN = {"folded": "task_counts", "columns": "c.run_id", "columns_l": "l.run_id", "key": "run_id, state"}
+_RUN = {
+    "beyond": BEYOND,
+    "folded": "task_counts",
+    "columns": "c.run_id",
+    "columns_l": "l.run_id",
+    "key": "run_id, state",
+}
 _IN_RUNS = "{0}.run_id = ANY(CAST(:runs AS uuid[]))"
 _IN_OWN_RUNS = f"{_IN_RUNS} AND {{0}}.owner_id = :owner"
 _BY_RUN, _BY_RUN_OF_OWNER = (

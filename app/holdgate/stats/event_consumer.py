@@ -10,6 +10,10 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 
+# Beyond all transactions. Of what follows a cursor the planner expects a third of the log; of a range, as which this
+# bounds it, a two-hundredth.
+BEYOND = "CAST('18446744073709551615' AS xid8)"
+
 
 class Window(NamedTuple):
     """The events of transactions from `upto` until before `horizon`. All have ended: none can still add one.
