@@ -169,6 +169,17 @@ async def test_a_claim_right_after_another_knows_which_places_that_one_fills(
         open_gate.set()
 
 
+async def test_a_worker_whose_places_are_free_again_at_once_claims_at_once(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the first of a full queue to end, and then for others to end too, which had ended."""
+    monkeypatch.setattr("holdgate.runtime.dispatcher.GATHER_ROOM", 60.0)
+    tasks = [await put(database, "test.permanent", f"at-once-{number}") for number in range(5)]
+    async with working(database, msgspec.structs.replace(settings, queues=(("default", 2),))):
+        for task_id in tasks:
+            await until_state(database, task_id, "dead_letter")
+
+
 async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(database: Database, settings: Settings) -> None:
     quick = msgspec.structs.replace(settings, shutdown_grace=timedelta(milliseconds=20))
     task_id = await put(database, "test.waits", "shutdown")

@@ -206,8 +206,10 @@ class Dispatcher:
             self._busy[task.queue] += 1
             self._hand.start(task)
         # Each gets as far as its thread or process: the next claim counts the places that are free without them. Where
-        # none has one, the next claim is under way while these run.
-        if any(self._claims.in_pool(task.kind) for task in claim.tasks):
+        # none has one, the next claim is under way while these run; if all places are taken, those end that need not
+        # wait, which is sooner than to look for one that is free again.
+        full = self._busy[queue] >= self._sizes[queue]
+        if full or any(self._claims.in_pool(task.kind) for task in claim.tasks):
             await asyncio.sleep(0)
         return claim
 
