@@ -57,7 +57,8 @@ _COUNTS = """
             FROM task_log e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
             WHERE e.xid >= (SELECT upto FROM rollup) AND e.xid < {beyond} AND v.state IS NOT NULL
             GROUP BY 1, 2) AS u
-      JOIN lanes l ON l.id = u.lane WHERE {where_l}) AS q
+      -- One by one: of a join all lanes would be read before it is known that nothing is unfolded.
+      CROSS JOIN LATERAL (SELECT * FROM lanes WHERE id = u.lane OFFSET 0) AS l WHERE {where_l}) AS q
     GROUP BY {key} HAVING sum(n) <> 0
 """
 _TOTALS = {"beyond": BEYOND, "folded": "task_totals", "columns": "c.queue, c.kind", "columns_l": "l.queue, l.kind"}
