@@ -23,6 +23,7 @@ import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromPath
 
+import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
 from holdgate.accounts.service import add_user
 from holdgate.accounts.tokens.personal import USUAL, create_token
