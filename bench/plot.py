@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 24, 40, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 40, 40, 40
 
 
 def plot(title: str, points: Sequence[tuple[float, float]]) -> str:
