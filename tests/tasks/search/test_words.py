@@ -125,7 +125,6 @@ async def test_only_the_rarest_word_is_looked_for_in_the_index(letters: Database
         await session.execute(text("SET LOCAL enable_seqscan = off"))
         with explaining(letters):
             plan = "\n".join((await session.execute(query)).scalars())
-    print(plan)
     [condition] = [line for line in plan.splitlines() if "Index Cond" in line and "words @@" in line]
     assert "person7@example.org" in condition
     assert "company" not in condition.split("'=")[0]

@@ -57,9 +57,10 @@ async def rare_marks(session: AsyncSession, wanted: TaskFilter) -> bool:
 
     The planner can't tell: it expects 200 tasks to look up, however many have the words.
     """
-    if not wanted.marks or wanted.q or wanted.payload:
+    marks = wanted.marks
+    if not marks or wanted.q or wanted.payload:
         return True
-    expected = func.holdgate_expected(together(wanted.marks)).table_valued("hits", "tasks")
+    expected = func.holdgate_expected(together(marks)).table_valued("hits", "tasks")
     hits, tasks = (await session.execute(select(expected.c.hits, expected.c.tasks))).one()
     return bool(hits <= MOST_TO_FILTER * sqrt(tasks))
 
